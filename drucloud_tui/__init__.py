@@ -1,0 +1,1 @@
+"""The program: command line, display choice, plain and JSON renderers, signals, exit codes."""

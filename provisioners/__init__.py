@@ -1,0 +1,1 @@
+"""How a deployment comes to be: blueprint, engine, AWS, machines and the sandbox."""

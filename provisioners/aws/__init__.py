@@ -1,0 +1,1 @@
+"""AWS through boto3: one module a service, one class a resource type."""

@@ -1,0 +1,1 @@
+"""Plan, run, journal and fold: what makes a blueprint real and never loses or duplicates anything."""

@@ -1,0 +1,1 @@
+"""Machines over SSH: connection, bundle, the program that converges a node, and the roles."""

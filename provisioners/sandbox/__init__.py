@@ -1,0 +1,1 @@
+"""A local AWS API and local machines, so that everything works without an account."""

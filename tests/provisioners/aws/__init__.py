@@ -1,0 +1,1 @@
+"""Tests of provisioners.aws, against an AWS API over HTTP on loopback."""

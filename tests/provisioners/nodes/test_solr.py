@@ -1,0 +1,131 @@
+"""Solr's release: whence it comes, and that nothing but the pinned one is ever unpacked."""
+
+import hashlib
+import importlib.util
+import io
+import json
+import tarfile
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from profiles.errors import UsageError
+from provisioners.nodes import role, solr
+
+
+def archive() -> bytes:
+    """The shape of Apache's archive: one folder with bin/solr in it."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name, content in (("bin/solr", b"#!/bin/sh\n"), ("docs/index.html", b"x")):
+            member = tarfile.TarInfo(f"solr-{solr.VERSION}/{name}")
+            member.size, member.mode = len(content), 0o755
+            tar.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+ARCHIVE = archive()
+SHA512 = hashlib.sha512(ARCHIVE).hexdigest()
+
+
+class _Mirror(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(ARCHIVE)
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def mirror() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Mirror)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/solr.tgz"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The node's program with its folders below ``tmp_path``."""
+    path = role.ROLES / "search" / "solr_archive.py"
+    spec = importlib.util.spec_from_file_location("solr_archive", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name, folder in (("CACHE", "cache"), ("OPT", "opt"), ("CONFIGURATION", "data")):
+        (tmp_path / folder).mkdir()
+        monkeypatch.setattr(module, name, tmp_path / folder)
+    monkeypatch.setattr(module, "SETTINGS", tmp_path / "solr.json")
+    return module
+
+
+def wanted(program: ModuleType, url: str, sha512: str = SHA512) -> None:
+    settings = {"address": "10.0.0.1", "sha512": sha512, "url": url, "version": solr.VERSION}
+    program.SETTINGS.write_text(json.dumps(settings))
+
+
+def test_the_archive_is_downloaded_verified_and_unpacked_once(program: ModuleType, mirror: str) -> None:
+    wanted(program, mirror)
+    assert program.main(check=True) == 1
+    assert program.main(check=False) == 0
+    assert (program.OPT / "solr" / "bin" / "solr").is_file()
+    assert not (program.OPT / "solr" / "docs").exists()
+    assert program.main(check=True) == 0
+    assert list(program.CACHE.iterdir()) == []
+
+
+def test_a_wrong_archive_is_never_unpacked(program: ModuleType, mirror: str) -> None:
+    wanted(program, mirror, "0" * 128)
+    with pytest.raises(program.ArchiveError, match="not the pinned"):
+        program.main(check=False)
+    assert list(program.OPT.iterdir()) == []
+    assert list(program.CACHE.iterdir()) == []
+
+
+def test_an_archive_that_lies_there_is_not_downloaded(program: ModuleType) -> None:
+    wanted(program, "http://127.0.0.1:9/unreachable")
+    (program.CACHE / f"solr-{solr.VERSION}.tgz").write_bytes(ARCHIVE)
+    assert program.main(check=False) == 0
+
+
+def test_without_an_archive_it_says_what_to_do(program: ModuleType) -> None:
+    wanted(program, "http://127.0.0.1:9/unreachable")
+    with pytest.raises(program.ArchiveError, match=r"cannot be downloaded.*search\.archive"):
+        program.main(check=False)
+
+
+def test_a_broken_configuration_is_found_before_solr_reads_it(program: ModuleType) -> None:
+    wanted(program, "")
+    (program.CONFIGURATION / "schema.xml").write_text("<schema>")
+    with pytest.raises(program.ArchiveError, match=r"schema\.xml"):
+        program.validate()
+
+
+def test_our_own_configuration_is_whole(program: ModuleType) -> None:
+    program.CONFIGURATION.rmdir()
+    program.CONFIGURATION.symlink_to(role.ROLES / "search")
+    wanted(program, "")
+    assert program.validate() == 0
+
+
+def test_a_file_here_goes_before_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRUCLOUD_CACHE", str(tmp_path))
+    assert solr.local_archive("", SHA512) is None
+    assert solr.settings("", "")["solr_url"] == solr.URL
+    assert solr.settings("https://mirror.example/solr.tgz", "")["solr_url"] == "https://mirror.example/solr.tgz"
+    cached = tmp_path / f"solr-{solr.VERSION}.tgz"
+    cached.write_bytes(ARCHIVE)
+    assert solr.local_archive("", SHA512) == cached
+    assert solr.local_archive("https://mirror.example/solr.tgz", SHA512) is None
+    with pytest.raises(UsageError, match="not the pinned"):
+        solr.local_archive("", "")
+    with pytest.raises(UsageError, match="no Solr archive"):
+        solr.local_archive(str(tmp_path / "missing.tgz"), "")
