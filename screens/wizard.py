@@ -6,7 +6,6 @@ goes back. Answers are kept as typed and autosaved.
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -23,6 +22,7 @@ from profiles.errors import DrucloudError
 from profiles.pages import PAGES, Page
 from screens import keeping
 from screens.answers import Answers
+from screens.autosave import Autosave
 from screens.background import in_background, start
 from screens.dialogs import AskToLeave
 from screens.route import BEYOND, EXPRESS, long_way
@@ -91,6 +91,7 @@ class WizardScreen(Screen[None]):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self.autosave = Autosave(session.services)
         self.current = "welcome"
         self._busy = True
         self.steps = long_way()
@@ -128,7 +129,7 @@ class WizardScreen(Screen[None]):
         """Look around, then show the first page."""
         start(self, self._begin, group="move")
         self.set_interval(0.5, self._show_place)
-        self.set_interval(0.5, self._autosave)
+        self.set_interval(0.5, self.autosave.write)
 
     async def _begin(self) -> None:
         draft = await self.session.look_around()
@@ -148,7 +149,6 @@ class WizardScreen(Screen[None]):
 
     _said_words = ""
     _draft: Draft | None = None
-    _unsaved: Draft | None = None
 
     def say(self, status: str, words: str) -> None:
         """The line above the buttons."""
@@ -319,38 +319,19 @@ class WizardScreen(Screen[None]):
             self._price_soon(f"{event.question.ask.label}: {words_of(event.value)}")
 
     def _price_soon(self, why: str, *, compare: bool = True) -> None:
-        """Count the total anew once the answers rest; a newer answer replaces a count that is under way."""
-        start(self, partial(self._price, why, compare), group="price", only=True)
-
-    async def _price(self, why: str, compare: bool) -> None:
-        await asyncio.sleep(_REST)
-        profile = self.session.answers.profile_so_far()
-        line = self.query_one(PriceLine)
-        try:
-            cost = await in_background(lambda: self.session.services.estimate(profile))
-        except DrucloudError as problem:
-            line.show_problem(str(problem))
-        else:
-            line.show(cost, why, compare=compare)
+        """Count the total anew once the answers rest."""
+        profile, services = self.session.answers.profile_so_far(), self.session.services
+        self.query_one(PriceLine).count(lambda: services.estimate(profile), why, compare=compare, rest=_REST)
 
     def on_welcome_step_looked_at(self, event: WelcomeStep.LookedAt) -> None:
         """On the first page the price is that of the profile under the cursor."""
-        if self.current == "welcome":
-            work = partial(self._price_of, event.beginning.profile)
-            start(self, work, group="price", only=True)
-
-    async def _price_of(self, name: str) -> None:
-        line = self.query_one(PriceLine)
-        if not name:
-            line.clear_price()
+        if self.current != "welcome":
             return
-        services = self.session.services
-        try:
-            cost = await in_background(lambda: services.estimate(services.load_profile(name)))
-        except DrucloudError as problem:
-            line.show_problem(str(problem))
+        line, services, name = self.query_one(PriceLine), self.session.services, event.beginning.profile
+        if name:
+            line.count(lambda: services.estimate(services.load_profile(name)))
         else:
-            line.show(cost, "", compare=False)
+            line.clear_price()
 
     def on_question_row_attended(self, event: QuestionRow.Attended) -> None:
         """Help for the question under the cursor, in the panel or line that is there for it."""
@@ -361,19 +342,13 @@ class WizardScreen(Screen[None]):
         event.row.show_error(self.session.answers.error(event.row.question))
 
     def _save_draft(self) -> None:
-        """The answers have changed; they are written twice a second at most."""
+        """The answers have changed."""
         if self.current != "welcome":
-            self._unsaved = Draft(self.session.answers.all(), self.current)
-
-    async def _autosave(self) -> None:
-        draft, self._unsaved = self._unsaved, None
-        if draft is not None:
-            await in_background(lambda: self.session.services.save_draft(draft))
+            self.autosave.keep(Draft(self.session.answers.all(), self.current))
 
     def on_unmount(self) -> None:
         """What was typed just before leaving is kept too."""
-        if self._unsaved is not None:
-            self.session.services.save_draft(self._unsaved)
+        self.autosave.write_now()
 
     # -- review and leaving --------------------------------------------------------------------------------------
 
@@ -397,8 +372,7 @@ class WizardScreen(Screen[None]):
             path = await in_background(lambda: services.save_profile(profile, profile.name))
             self.program.saved_profile = str(path)
             deployment = await in_background(lambda: services.launch(review))
-            self._unsaved = None
-            await in_background(self.session.services.drop_draft)
+            await self.autosave.drop()
         except DrucloudError as problem:
             self.say("failed", str(problem))
         else:

@@ -6,6 +6,7 @@ Nothing here limits how long a resource may take to come up: as long as AWS says
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from provisioners.target import TargetName
 
@@ -22,6 +23,8 @@ class Pace:
         that used it is gone (network interfaces of RDS and ElastiCache outlive them by minutes).
     :param patience: how long calls that are throttled or not answered at all are tried again.
     :param first_pause: pause after a first failed try; it doubles up to ``longest_pause``.
+    :param slowest: the longest that anything is expected to take to stand; what is shown as the expected time is this
+        at most, however long AWS takes for the same (in the sandbox everything is a machine that boots, or less).
     """
 
     poll: float
@@ -31,10 +34,29 @@ class Pace:
     patience: float
     first_pause: float
     longest_pause: float
+    slowest: float
 
 
-AWS = Pace(poll=1.0, gather=0.25, visible=120.0, in_use=1800.0, patience=900.0, first_pause=1.0, longest_pause=30.0)
-SANDBOX = Pace(poll=0.05, gather=0.02, visible=3.0, in_use=120.0, patience=60.0, first_pause=0.1, longest_pause=1.0)
+AWS = Pace(
+    poll=1.0,
+    gather=0.25,
+    visible=120.0,
+    in_use=1800.0,
+    patience=900.0,
+    first_pause=1.0,
+    longest_pause=30.0,
+    slowest=inf,
+)
+SANDBOX = Pace(
+    poll=0.05,
+    gather=0.02,
+    visible=3.0,
+    in_use=120.0,
+    patience=60.0,
+    first_pause=0.1,
+    longest_pause=1.0,
+    slowest=20.0,
+)
 
 
 def pace_of(target: TargetName) -> Pace:

@@ -27,6 +27,7 @@ from typing import Any, Literal
 
 from provisioners.blueprint.graph import STEP_PREFIX, TIERS, Blueprint, Resource
 from provisioners.engine.kinds import Child, Observed, ResourceKind, StepKind
+from provisioners.engine.pace import pace_of
 from provisioners.engine.resolve import Resolver, UnresolvedError
 from provisioners.engine.state import DeployState, StepState
 from provisioners.target import DeploymentId
@@ -45,7 +46,7 @@ class PlanLine:
 
     :param requires: ids of what it stands on; deletion goes the other way round.
     :param monthly_usd: its price on AWS; ``None`` where it is not known.
-    :param expected_seconds: how long it usually takes on AWS; shown, never a limit.
+    :param expected_seconds: how long it usually takes on this target; shown, never a limit.
     :param reason: why this action, one clause; empty where it is plain.
     :param policy: its DeletionPolicy.
     :param destructive: it replaces or deletes something that was complete and holds what is not made anew by itself.
@@ -234,6 +235,7 @@ class _Planner:
         """Attributes of what will be the same thing after the run."""
         self.replaced: set[str] = set()
         self.resolver = Resolver(deployment, self.known)
+        self.slowest = pace_of(deployment.target).slowest
 
     def line(self, resource: Resource) -> PlanLine:
         before = self.state.steps.get(resource.logical_id)
@@ -256,14 +258,14 @@ class _Planner:
     def _step(self, resource: Resource, before: StepState | None) -> PlanLine:
         kind = self.steps[resource.type]
         return replace(
-            _fresh(resource, kind.expected_seconds),
+            self._fresh(resource, kind),
             action="verify" if before and before.digest else "create",
             children=tuple(kind.children(resource.properties)),
         )
 
     def _resource(self, resource: Resource, before: StepState | None) -> PlanLine:
         kind = self.kinds[resource.type]
-        line = _fresh(resource, kind.expected_seconds)
+        line = self._fresh(resource, kind)
         if parts := getattr(kind, "children", None):
             line = replace(line, children=tuple(parts(resource.properties)))
         if before is None or not before.identity:
@@ -287,6 +289,19 @@ class _Planner:
             return replace(line, action="change", changed=tuple(sorted(changed)), reason=reason, interrupts=noticed)
         return self._replace(line, before, changed, f"{names} cannot be changed in place")
 
+    def _fresh(self, resource: Resource, kind: ResourceKind | StepKind) -> PlanLine:
+        return PlanLine(
+            resource.logical_id,
+            resource.type,
+            resource.tier,
+            resource.label,
+            "create",
+            requires=tuple(sorted(resource.requires)),
+            expected_seconds=min(kind.expected_seconds, self.slowest),
+            policy=resource.deletion_policy,
+            digest=resource.digest,
+        )
+
     def _replace(self, line: PlanLine, before: StepState, changed: Collection[str], reason: str) -> PlanLine:
         return replace(
             line,
@@ -307,20 +322,6 @@ class _Planner:
                 unknown.add(name)
         names = (wanted.keys() | before.properties.keys()) - unknown
         return unknown | {name for name in names if _plain(wanted.get(name)) != _plain(before.properties.get(name))}
-
-
-def _fresh(resource: Resource, expected_seconds: float) -> PlanLine:
-    return PlanLine(
-        resource.logical_id,
-        resource.type,
-        resource.tier,
-        resource.label,
-        "create",
-        requires=tuple(sorted(resource.requires)),
-        expected_seconds=expected_seconds,
-        policy=resource.deletion_policy,
-        digest=resource.digest,
-    )
 
 
 def _plain(value: Any) -> str:

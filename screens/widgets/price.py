@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
 from rich.text import Text
 from textual.widgets import Static
 
+from profiles.errors import DrucloudError
+from screens.background import in_background, start
 from screens.review_rows import a_month
 from screens.services import Cost
 
@@ -26,25 +32,40 @@ def price_text(cost: Cost, before: float | None, why: str) -> Text:
 
 
 class PriceLine(Static):
-    """Shows the total; keeps the one before it."""
+    """Counts the total and shows it; keeps the one before it."""
 
     def __init__(self) -> None:
         super().__init__("", id="price", markup=False)
         self._shown: float | None = None
 
-    def show(self, cost: Cost, why: str, *, compare: bool) -> None:
-        """Show a new total.
+    def count(self, estimate: Callable[[], Cost], why: str = "", *, compare: bool = False, rest: float = 0.0) -> None:
+        """Count anew, in the place of a count that is under way.
 
-        :param compare: whether it is a change of the one before (false: another profile altogether).
+        :param why: the newest answer in words.
+        :param compare: whether it is a change of the total before (false: another profile altogether).
+        :param rest: seconds to wait first for a newer answer.
         """
+        # The screen's worker: it is the screen that hears of one that failed.
+        start(self.screen, partial(self._count, estimate, why, compare, rest), group="price", only=True)
+
+    async def _count(self, estimate: Callable[[], Cost], why: str, compare: bool, rest: float) -> None:
+        await asyncio.sleep(rest)
+        try:
+            cost = await in_background(estimate)
+        except DrucloudError as problem:
+            self._show_problem(str(problem))
+        else:
+            self._show(cost, why, compare)
+
+    def clear_price(self) -> None:
+        """There is nothing to price here; a count that is under way is dropped."""
+        self.screen.workers.cancel_group(self.screen, "price")
+        self._shown = None
+        self.update("")
+
+    def _show(self, cost: Cost, why: str, compare: bool) -> None:
         self.update(price_text(cost, self._shown if compare else None, why))
         self._shown = cost.monthly_usd
 
-    def show_problem(self, sentence: str) -> None:
-        """There is no total for these answers."""
+    def _show_problem(self, sentence: str) -> None:
         self.update(Text(f"No price: {sentence}", no_wrap=True, overflow="ellipsis"))
-
-    def clear_price(self) -> None:
-        """There is nothing to price here."""
-        self._shown = None
-        self.update("")

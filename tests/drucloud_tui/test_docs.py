@@ -1,4 +1,4 @@
-"""The documentation of the command line names every command and every exit code as they are."""
+"""The documentation names every command, every exit code and every test of the checklist as they are."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,9 @@ import pytest
 from drucloud_tui.cli import cli
 from drucloud_tui.exit_codes import MEANINGS
 
-DOCS = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+TESTS = Path(__file__).resolve().parents[1]
+CHECKLIST = TESTS.parent / "docs" / "wizard-checklist.md"
+DOCS = (TESTS.parent / "docs" / "commands.md").read_text(encoding="utf-8")
 
 
 def test_exit_codes_are_documented_exactly():
@@ -35,3 +37,18 @@ def test_every_command_is_documented():
         assert f"`drucloud {name}" in DOCS
         for below in getattr(command, "commands", {}):
             assert re.search(rf"`drucloud {name} [a-z|\\]*\b{below}\b", DOCS)
+
+
+def test_every_item_of_the_checklist_names_tests_that_are_there():
+    rows = re.findall(r"^\| (\d+) \| .* \| (.*) \|$", CHECKLIST.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 45))
+    for number, tests in rows:
+        for named in tests.split("; "):
+            file, *words = re.split(r",? ", named)
+            if file.startswith("bench/"):
+                assert (TESTS.parent / file).is_file()
+                continue
+            names = re.findall(r"^(?:async )?def (test_\w+)", (TESTS / file).read_text(encoding="utf-8"), re.MULTILINE)
+            assert words, f"{number}: {file} without a test"
+            for word in words:
+                assert any(word in name for name in names), f"{number}: no test of {file} is named {word}"

@@ -216,10 +216,13 @@ async def test_the_profile_is_saved_at_review() -> None:
 
 
 async def test_ascii_terminals_get_ascii_marks() -> None:
+    """On every page from welcome to health."""
     async with running(ascii_only=True) as pages:
-        await pages.enter_to("sizing")
-        await pages.shows("( ) yes (*) no")
-        assert not set(pages.text) & set("✓✗●○›·…")
+        for step in (*PATH, "DeployScreen", "HealthScreen"):
+            await pages.enter_to(step)
+            if step == "sizing":
+                await pages.shows("( ) yes (*) no")
+            assert not {letter for letter in pages.text if not letter.isascii()}, step
 
 
 async def test_no_color_keeps_every_state_readable(monkeypatch: pytest.MonkeyPatch) -> None:
