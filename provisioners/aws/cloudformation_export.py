@@ -38,7 +38,7 @@ _ZONE = "AWS::EC2::AvailabilityZone::Name"
 def export(profile: Profile, folder: Path) -> list[Path]:
     """Write everything for ``profile`` into ``folder``; the files, in order.
 
-    :raises UsageError: the profile asks for what cannot be had without drucloud (LVS directors, the canary site).
+    :raises UsageError: the profile asks for what cannot be had without drucloud (the canary site).
     """
     made = _Export(profile)
     files: dict[str, bytes] = {
@@ -71,11 +71,6 @@ class _Export:
         if unknown := sorted({one.type for one in self.blueprint.resources.values() if one.is_step} - _BOOTED):
             raise UsageError(
                 f"Templates without drucloud cannot do what {', '.join(unknown)} does.", "Deploy with drucloud."
-            )
-        if profile.balancer.kind == "lvs":
-            raise UsageError(
-                "LVS directors cannot be exported: each of the two must know the other before it boots.",
-                "Export with balancer.kind=alb, or deploy with drucloud.",
             )
         self.machines = boot.machines(self.blueprint)
 

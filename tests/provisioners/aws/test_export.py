@@ -39,7 +39,7 @@ def machines(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {**{key: one for key, one in found.items() if "InstanceType" in one and "ImageId" in one}, **launched}
 
 
-EXPORTED = [(name, "") for name in store.presets() if name != "lvs"]  # which has a pair of directors
+EXPORTED = [(name, "") for name in store.presets()]
 
 
 @pytest.mark.parametrize(("name", "scaling"), [*EXPORTED, ("standard", "auto")])
@@ -140,10 +140,18 @@ def test_a_server_waits_for_its_turn_with_the_database(
     assert "GET_LOCK" in asked.read_text()
 
 
-def test_a_pair_of_directors_is_not_exported(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="LVS"):
-        exported("lvs", tmp_path)
-    assert not list(tmp_path.iterdir())
+def test_directors_know_each_other_and_have_an_address_to_spare(tmp_path: Path) -> None:
+    _, template = exported("lvs", tmp_path)
+    resources = template["Resources"]
+    for server, peer in (("DirectorServer", "Director2Server"), ("Director2Server", "DirectorServer")):
+        card = resources[f"{server}Interface"]["Properties"]
+        assert card["SecondaryPrivateIpAddressCount"] == 1 and card["SourceDestCheck"] is False
+        properties = resources[server]["Properties"]
+        assert not {"SubnetId", "SecurityGroupIds", "SourceDestCheck"} & set(properties)
+        told = properties["UserData"]["Fn::Base64"]["Fn::Sub"][1]
+        assert told[f"{peer}PrivateIp"] == {"Fn::GetAtt": [f"{peer}Interface", "PrimaryPrivateIpAddress"]}
+        assert told["WebServerPrivateIp"] == {"Fn::GetAtt": ["WebServer", "PrivateIp"]}
+    assert template["Outputs"]["Address"]["Value"] == {"Ref": "SiteAddress"}
 
 
 def test_the_boot_program_fetches_its_bundle_with_a_signature_that_holds(target: Target) -> None:
