@@ -75,7 +75,7 @@ class LiveServices:
             sandbox_mode=mode,
             sandbox_reason=reason,
             saved_profiles=tuple(store.saved()),
-            presets=tuple(store.presets()),
+            presets={name: store.about(name) for name in store.presets()},
             deployments=tuple(map(_known, all_deployments())),
         )
 

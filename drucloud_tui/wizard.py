@@ -37,7 +37,7 @@ def _by_prompts(terminal: Terminal, shown: Display, sandbox_mode: str) -> int:
     ask = asker(terminal, INSTEAD)
     names = [
         *(Choice(name, name, "saved") for name in store.saved()),
-        *(Choice(n, n, "preset") for n in store.presets()),
+        *(Choice(n, n, f"preset: {store.about(n)}") for n in store.presets()),
     ]
     start = ask.choose("Profile", "What to begin with; every answer can be changed.", names, store.presets()[0])
     profile = services.load_profile(start)

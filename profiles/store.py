@@ -112,6 +112,12 @@ def presets() -> list[str]:
     )
 
 
+def about(preset: str) -> str:
+    """What a preset builds, in a few words: the first line of its file, a comment."""
+    with (_PRESETS / f"{preset}.yaml").open(encoding="utf-8") as file:
+        return file.readline().removeprefix("#").strip()
+
+
 def _names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 

@@ -11,7 +11,7 @@ import logging
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
@@ -21,9 +21,11 @@ from textual.app import App, SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
+from textual.filter import LineFilter
 from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 
+from screens.ascii import AsciiFilter
 from screens.background import in_background, start
 from screens.opening import OpeningScreen, TooSmall
 from screens.preferences import Preferences
@@ -157,6 +159,11 @@ class DrucloudApp(App[None]):
         from screens.terminal import OwnSizeDriver
 
         return OwnSizeDriver
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line goes through before it is drawn."""
+        usual = super().get_line_filters()
+        return [*usual, AsciiFilter()] if self.glyphs.ascii_only else usual
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own variables for themes that do not have them; the terminal's own colours stay its own."""

@@ -68,6 +68,7 @@ class Surroundings:
     :param credentials_from: where from, a few words (``environment``, ``~/.aws``), empty without.
     :param aws_logins: what the AWS configuration and the environment offer.
     :param sandbox_mode: how a sandbox would run here, and why.
+    :param presets: by name what each builds, in a few words, the smallest first.
     """
 
     credentials: bool
@@ -76,7 +77,7 @@ class Surroundings:
     sandbox_mode: Mode
     sandbox_reason: str
     saved_profiles: tuple[str, ...] = ()
-    presets: tuple[str, ...] = ("starter",)
+    presets: Mapping[str, str] = field(default_factory=dict)
     deployments: tuple[KnownDeployment, ...] = ()
 
 

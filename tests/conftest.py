@@ -11,8 +11,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell without job control starts what it puts in the background with SIGINT ignored, and so would every program
-    # be that a test starts: Ctrl+C must reach those as in a terminal.
+    # What a shell without job control puts in the background ignores SIGINT, and what nohup starts SIGHUP; so would
+    # every program that a test starts, where both must do what they do in a terminal. A handler is not inherited.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
     if config.getoption("--accept"):
         os.environ["DRUCLOUD_ACCEPT_FRAMES"] = "1"

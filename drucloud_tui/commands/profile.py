@@ -30,7 +30,7 @@ def list_() -> int:
     for name in store.saved():
         click.echo(f"{name:<24} saved   {store.resolve(name)}")
     for name in store.presets():
-        click.echo(f"{name:<24} preset")
+        click.echo(f"{name:<24} preset  {store.about(name)}")
     return 0
 
 

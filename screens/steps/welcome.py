@@ -33,7 +33,7 @@ def beginnings(session: Session, draft: Draft | None) -> list[Beginning]:
     """Everything one can begin with, the likeliest first."""
     around = session.surroundings
     found = [Beginning("draft", "Go on where you left off", f"at {draft.step}")] if draft else []
-    found += [Beginning("profile", f"New deployment: {name}", "preset", name) for name in around.presets]
+    found += [Beginning("profile", f"New deployment: {name}", does, name) for name, does in around.presets.items()]
     found += [Beginning("express", f"Express: {name}", "name, domain, review", name) for name in around.presets]
     found += [Beginning("profile", f"New deployment: {name}", "saved profile", name) for name in around.saved_profiles]
     for known in around.deployments:
@@ -80,7 +80,7 @@ class WelcomeStep(Step):
 
     def _text(self, item: Beginning) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(f"{item.label:<36}")
+        text.append(f"{item.label:<26}")
         text.append(f"  {item.note}", "dim")
         return text
 

@@ -33,6 +33,12 @@ def test_every_preset_is_valid_and_carries_its_own_name():
         assert store.load(store.resolve(name)).name == name
 
 
+def test_every_preset_says_in_few_words_what_it_builds():
+    said = [store.about(name) for name in store.presets()]
+    assert len(set(said)) == len(said)
+    assert all(10 < len(words) <= 32 for words in said), "beside its name on the first page"
+
+
 def test_values_are_read_as_their_question_wants_them():
     text = "name: no\nsite: {branch: 1.0}\naws: {expected_account: 012345678901}\ndatabase: {multi_az: on}\n"
     profile = store.loads(text)

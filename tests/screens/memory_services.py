@@ -11,6 +11,7 @@ from health.diagnosis import diagnose
 from health.history import History
 from health.report import Finding
 from health.watch import Round
+from profiles import store
 from profiles.errors import ReachError
 from profiles.model import Profile
 from provisioners.engine.events import FindingRecorded, RunFinished, RunStarted, Stamped
@@ -82,6 +83,7 @@ class MemoryServices:
             aws_logins=LOGINS if self.credentials else (),
             sandbox_mode="machines",
             sandbox_reason="Linux, root and systemd-nspawn are here",
+            presets={"starter": store.about("starter")},
             deployments=self.known,
         )
 
