@@ -439,6 +439,58 @@ def test_the_pool_is_measured_on_the_live_release(lab: "Lab") -> None:
     assert f"pm.max_children = {state['children']}" in lab.sh("web", "php-fpm8.4 -tt 2>&1")
 
 
+DECLARED = b"<?php echo json_encode(opcache_get_status(false)['preload_statistics']['classes'] ?? []);"
+TOOL = """
+import importlib.machinery
+def tool(name):
+    return importlib.machinery.SourceFileLoader(name, f"/usr/lib/drucloud/{name}").load_module()
+"""
+ASK = f"{TOOL}print(tool('probe').ask('/run/declared.php', '/run/declared.php'))"
+TAKE = f"""{TOOL}preload = tool("preload")
+try:
+    preload.take(str(preload.CURRENT.resolve()), ["/run/broken.php"], "localhost")
+except preload.PreloadError as error:
+    print(error)
+"""
+
+
+def declared(lab: "Lab") -> list[str]:
+    """Classes that FPM declared when it started, asked over its own socket."""
+    lab.sh("web", "cat >/run/declared.php", DECLARED)
+    return list(json.loads(lab.sh("web", "python3 -Wi -", ASK.encode())))
+
+
+def test_classes_are_declared_beforehand_until_another_release_comes(lab: "Lab") -> None:
+    """On the canary made up as a Drupal; what it saves is measured on a real one."""
+    preload, core = "/usr/lib/drucloud/preload", "/srv/site/current/web/core"
+    assert lab.sh("web", preload) == "not a Drupal site of today: nothing to declare beforehand"
+    lab.sh("web", f"mkdir -p {core}/lib && echo '<?php class Drupal {{}}' >{core}/lib/Drupal.php")
+    try:
+        get(lab, "/canary.json")
+        assert lab.sh("web", f"{preload} --check; echo $?") == "1"
+        assert lab.sh("web", preload) == "1 files of classes"
+        assert declared(lab) == ["Probes"]
+        assert get(lab, "/canary.json?again").code == 200
+        assert lab.sh("web", f"{preload} --check") == "1 files of classes"
+        assert lab.sh("web", f"{preload} --more") == "1 files of classes, and nothing worth adding"
+
+        # What PHP cannot declare is not put before FPM.
+        lab.sh("web", f"{preload} --forget; echo '<?php class Broken {{' >/run/broken.php")
+        assert lab.sh("web", "python3 -Wi -", TAKE.encode()).startswith("PHP cannot declare them")
+        assert declared(lab) == [] and get(lab, "/canary.json?still").code == 200
+
+        # Another release forgets them before it goes live.
+        assert lab.sh("web", preload) == "1 files of classes"
+        (lab.folder / "work" / "web" / "other.txt").write_text("Another release.")
+        lab.commit("Another release")
+        lab.converge("web", bundle.render("site-release", lab.site_settings))
+        assert declared(lab) == []
+        assert "list.json" not in lab.sh("web", "ls /var/lib/drucloud-preload")
+    finally:
+        lab.sh("web", f"rm -rf {core} /run/declared.php /run/broken.php /var/lib/drucloud-preload")
+        lab.converge("web", bundle.render("site", lab.site_settings))
+
+
 def test_logs_rotate_and_restarts_have_their_minute(lab: "Lab") -> None:
     for machine in ("web", "admin"):
         lab.sh(machine, "logrotate --debug /etc/logrotate.conf")

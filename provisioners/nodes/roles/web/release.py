@@ -23,6 +23,7 @@ SITE = pathlib.Path("/srv/site")
 SETTINGS = pathlib.Path("/etc/drucloud/site-settings.json")
 MIRROR = SITE / "repository.git"
 PURGE = pathlib.Path("/var/lib/drucloud/purge")
+PRELOAD = pathlib.Path("/usr/lib/drucloud/preload")
 KEEP = 5
 SSH = (
     "ssh -F none -i /etc/drucloud/deploy_key -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=15"
@@ -129,7 +130,10 @@ def main(check: bool) -> int:
         return 0
     if check:
         return 1
-    activate(unpack(settings, commit))
+    release = unpack(settings, commit)
+    if PRELOAD.exists():  # what PHP declared beforehand is the old release's; old and new code must not mix
+        subprocess.run([str(PRELOAD), "--forget"], timeout=180, check=False)
+    activate(release)
     forget_old(commit)
     print(f"{commit[:12]} is live now")
     return 0

@@ -37,15 +37,23 @@ class WorkersError(Exception):
 
 
 def warm_up(host: str) -> None:
-    """Pages that PHP has to make: the micro-cache steps aside for a visitor who asks not to be cached."""
+    """Pages that PHP has to make."""
     for _ in range(PAGES):
-        request = urllib.request.Request("http://127.0.0.1/", headers={"Cookie": "NO_CACHE=1", "Host": host})
-        try:
-            urllib.request.build_opener(_NoRedirect).open(request, timeout=60).close()
-        except urllib.error.HTTPError as error:
-            error.close()
-        except OSError as error:
-            raise WorkersError(f"the site does not answer: {error}") from error
+        made(host, "/")
+
+
+def made(host: str, path: str) -> int:
+    """Status of a page that PHP has to make: the micro-cache steps aside for a visitor who asks not to be cached."""
+    headers = {"Cookie": "NO_CACHE=1", "Host": host}
+    request = urllib.request.Request(f"http://127.0.0.1{path}", headers=headers)
+    try:
+        with urllib.request.build_opener(_NoRedirect).open(request, timeout=60) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except OSError as error:
+        raise WorkersError(f"the site does not answer: {error}") from error
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
