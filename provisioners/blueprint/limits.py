@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from profiles.errors import UsageError
 from profiles.model import Profile
-from provisioners.blueprint import directors, dns_balancing
-from provisioners.debian import LEGACY
+from provisioners.blueprint import directors, dns_balancing, drupal7
 
 
 def refuse(profile: Profile) -> None:
@@ -21,25 +20,7 @@ def faults(profile: Profile) -> Iterator[tuple[str, str]]:
     yield from _contradictions(profile)
     yield from dns_balancing.faults(profile)
     yield from directors.faults(profile)
-    if profile.site.drupal == LEGACY:
-        yield from _legacy(profile)
-
-
-def _legacy(profile: Profile) -> Iterator[tuple[str, str]]:
-    """What a Drupal 7 cannot have. It writes its aggregates when it builds a page, not when one is asked for."""
-    if profile.web.scaling == "auto":
-        yield "Drupal 7 is built on a fixed number of servers.", "Set web.scaling=fixed."
-    if profile.web.servers > 1 and profile.files.kind == "none":
-        yield (
-            "Drupal 7 writes its CSS and JS aggregates as files while it builds a page: several web servers must share "
-            "them.",
-            "Set files.kind=efs, or web.servers=1.",
-        )
-    if profile.files.kind == "glusterfs":
-        yield (
-            "The GlusterFS of Debian 12, which web servers of a Drupal 7 run, is older than the pair's.",
-            "Set files.kind=efs, or files.kind=none.",
-        )
+    yield from drupal7.faults(profile)
 
 
 def _contradictions(profile: Profile) -> Iterator[tuple[str, str]]:

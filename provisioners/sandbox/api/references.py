@@ -89,6 +89,16 @@ def _root_volume(_: World, call: Call) -> None:
             )
 
 
+def same_network(table: Any, other: str, vpc_id: str) -> None:
+    """Refuse a route table together with something that is not in its VPC.
+
+    :param other: what it is, in EC2's words.
+    :param vpc_id: where it is; empty for nowhere.
+    """
+    if vpc_id != table.vpc_id:
+        raise Refused("InvalidParameterValue", f"route table {table.id} and {other} belong to different networks")
+
+
 @before("ec2", "CreateRoute", "ReplaceRoute")
 def _gateway_attached(_: World, call: Call) -> None:
     gateway_id = str(call.get("GatewayId", ""))
@@ -97,11 +107,7 @@ def _gateway_attached(_: World, call: Call) -> None:
     ec2 = call.response.ec2_backend
     table = ec2.get_route_table(call.get("RouteTableId"))
     gateway = ec2.get_internet_gateway(gateway_id)
-    if gateway.vpc is None or gateway.vpc.id != table.vpc_id:
-        raise Refused(
-            "InvalidParameterValue",
-            f"route table {table.id} and network gateway {gateway_id} belong to different networks",
-        )
+    same_network(table, f"network gateway {gateway_id}", gateway.vpc.id if gateway.vpc else "")
 
 
 @before("ec2", "CreateRoute", "ReplaceRoute")
@@ -111,10 +117,7 @@ def _instance_that_can_pass_on(_: World, call: Call) -> None:
         return
     ec2 = call.response.ec2_backend
     instance, table = ec2.get_instance(instance_id), ec2.get_route_table(call.get("RouteTableId"))
-    if instance.vpc_id != table.vpc_id:
-        raise Refused(
-            "InvalidParameterValue", f"route table {table.id} and instance {instance_id} belong to different networks"
-        )
+    same_network(table, f"instance {instance_id}", instance.vpc_id)
     if instance.state not in ("running", "stopped", "pending"):
         raise Refused("IncorrectInstanceState", f"The instance {instance_id} is {instance.state}.")
 
@@ -139,10 +142,7 @@ def _same_vpc(_: World, call: Call) -> None:
     ec2 = call.response.ec2_backend
     table = ec2.get_route_table(call.get("RouteTableId"))
     subnet = ec2.get_subnet(call.get("SubnetId"))
-    if table.vpc_id != subnet.vpc_id:
-        raise Refused(
-            "InvalidParameterValue", f"route table {table.id} and subnet {subnet.id} belong to different networks"
-        )
+    same_network(table, f"subnet {subnet.id}", subnet.vpc_id)
     for other in ec2.route_tables.values():
         if other.id != table.id and subnet.id in other._associations.values():
             raise Refused(

@@ -10,8 +10,9 @@ from typing import Any
 
 from moto.ec2.models.route_tables import RouteBackend
 
-from provisioners.sandbox.api.extend import Call, Refused, around, before
+from provisioners.sandbox.api.extend import Call, around, before
 from provisioners.sandbox.api.instances import follow
+from provisioners.sandbox.api.references import same_network
 from provisioners.sandbox.api.world import World
 
 EVERYWHERE = "0.0.0.0/0"
@@ -24,10 +25,7 @@ def _interface_of_the_network(_: World, call: Call) -> None:
         return
     ec2 = call.response.ec2_backend
     interface, table = ec2.get_network_interface(interface_id), ec2.get_route_table(call.get("RouteTableId"))
-    if interface.vpc_id != table.vpc_id:
-        raise Refused(
-            "InvalidParameterValue", f"route table {table.id} and interface {interface_id} belong to different networks"
-        )
+    same_network(table, f"interface {interface_id}", interface.vpc_id)
 
 
 @around(RouteBackend, "create_route")

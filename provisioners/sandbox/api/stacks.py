@@ -157,17 +157,25 @@ def _carry_out(work: Work, change_set: Any, verb: str, keep: bool) -> None:
     stack = work.stack
     try:
         _apply(work, change_set.template_dict, change_set.parameters)
+        stack.template, stack.parameters = change_set.template, change_set.parameters
+        stack._parse_template()
+        stack.output_map = parsing.OutputMap(stack.resource_map, stack.template_dict, stack.stack_id)
     except Exception as error:
         _log.warning("stack %s: %s", stack.name, error)
         _tell(stack, f"{verb}_FAILED", f"The following resource(s) failed: {error}")
         if not keep:
-            _remove(work, list(stack.resource_map._parsed_resources))
-            _tell(stack, f"{'' if verb == 'CREATE' else 'UPDATE_'}ROLLBACK_COMPLETE")
+            _roll_back(work, "ROLLBACK" if verb == "CREATE" else "UPDATE_ROLLBACK")
         return
-    stack.template, stack.parameters = change_set.template, change_set.parameters
-    stack._parse_template()
-    stack.output_map = parsing.OutputMap(stack.resource_map, stack.template_dict, stack.stack_id)
     _tell(stack, f"{verb}_COMPLETE")
+
+
+def _roll_back(work: Work, verb: str) -> None:
+    try:
+        _remove(work, list(work.stack.resource_map._parsed_resources))
+    except Exception as error:
+        _tell(work.stack, f"{verb}_FAILED", f"The following resource(s) failed to delete: {error}")
+        return
+    _tell(work.stack, f"{verb}_COMPLETE")
 
 
 def _apply(work: Work, template: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
