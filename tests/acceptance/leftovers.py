@@ -11,20 +11,13 @@ def left(state: Path) -> list[str]:
     return [*_processes(state), *_mounts(state)]
 
 
-def namespaces() -> set[str]:
-    """Names of all network namespaces of the host."""
-    folder = Path("/run/netns")
-    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+def of_the_host() -> set[str]:
+    """Network namespaces, control groups of ours, and network interfaces: what is more afterwards was left behind."""
+    return {*map(str, Path("/run").glob("netns/*")), *_control_groups(), *map(str, Path("/sys/class/net").iterdir())}
 
 
-def control_groups() -> set[str]:
-    """Paths of all control groups of ours."""
+def _control_groups() -> set[str]:
     return {str(path) for path in Path("/sys/fs/cgroup").rglob("*drucloud*") if path.is_dir()}
-
-
-def host_links() -> set[str]:
-    """Names of the network interfaces in the host's own namespace."""
-    return {path.name for path in Path("/sys/class/net").iterdir()}
 
 
 def _mounts(state: Path) -> list[str]:

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+HOSTS = {"machine.disk", "machine.updates"}
+"""Findings that tell of this host's disk, which the machines share, and of what Debian published since the image."""
 WITHOUT = ("AWS_", "DRUCLOUD_", "CI", "TERM", "NO_COLOR", "ACCESSIBLE")
 
 
@@ -145,6 +147,12 @@ class Operator:
     def stop_sandbox(self) -> None:
         """End this operator's sandbox, whatever state it is in."""
         self.run("sandbox", "stop", timeout=180)
+
+
+def not_well(report: str) -> list[str]:
+    """Findings of a health report as JSON that are not ok, but for what the host decides (disk, updates)."""
+    findings = json.loads(report)["findings"]
+    return [f"{one['name']}: {one['why']}" for one in findings if one["status"] != "ok" and one["name"] not in HOSTS]
 
 
 def urls(text: str) -> list[str]:
