@@ -117,14 +117,19 @@ def test_servers_that_share_files_get_one_certificate_whichever_of_them_is_asked
         assert "has a trusted certificate" in lab.sh("web", f"REQUESTS_CA_BUNDLE=/tmp/acme.pem {renew}")
         assert "has a trusted certificate" in lab.sh("web2", renew), "it reaches no ACME server, and need not"
         look = f"openssl s_client -connect 127.0.0.1:443 -servername {name} </dev/null 2>/dev/null"
-        found = {lab.sh(server, f"{look} | openssl x509 -noout -issuer -fingerprint") for server in servers}
-        assert len(found) == 1 and "Pebble" in found.pop()
+        until = time.monotonic() + 30
+        while True:  # after a reload nginx's old workers may still take a connection
+            found = {lab.sh(server, f"{look} | openssl x509 -noout -issuer -fingerprint") for server in servers}
+            if (len(found) == 1 and "Pebble" in min(found)) or time.monotonic() > until:
+                break
+            time.sleep(0.5)
+        assert len(found) == 1 and "Pebble" in min(found)
         assert {lab.sh(server, renew) for server in servers} == {"trusted certificate in use"}
         assert "Permission denied" in lab.sh("web2", "su -s /bin/sh www-data -c 'ls /srv/site/shared/tls' 2>&1 || true")
     finally:
         lab.sh("web", "systemctl stop pebble-test 2>/dev/null || true")
         for server in servers:
-            lab.sh(server, "rm -f /etc/drucloud/tls/redirect.map")
+            lab.sh(server, "rm -rf /etc/drucloud/tls/redirect.map /srv/site/shared/tls /srv/site/shared/acme")
             lab.converge(server, bundle.render("web", web_settings(server)))
 
 

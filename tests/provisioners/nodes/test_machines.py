@@ -469,7 +469,7 @@ def test_classes_are_declared_beforehand_until_another_release_comes(lab: "Lab")
         get(lab, "/canary.json")
         assert lab.sh("web", f"{preload} --check; echo $?") == "1"
         assert lab.sh("web", preload) == "1 files of classes"
-        assert declared(lab) == ["Probes"]
+        assert sorted(declared(lab)) == ["Canary\\Finding", "Canary\\Probes"]
         assert get(lab, "/canary.json?again").code == 200
         assert lab.sh("web", f"{preload} --check") == "1 files of classes"
         assert lab.sh("web", f"{preload} --more") == "1 files of classes, and nothing worth adding"
