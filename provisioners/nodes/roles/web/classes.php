@@ -6,6 +6,7 @@
  *
  * A file that also runs something (a function call, class_alias(), a condition around a class) does so each time it is
  * included, and it would no longer be, for nobody looks for a class that is there. Including one all the same is no error.
+ * Only `class_exists(Name::class);` may stand there: with it Symfony's files ask for what they are about to need.
  */
 
 declare(strict_types=1);
@@ -36,6 +37,13 @@ function declares_only_classes(string $file): bool
                     return false;
                 }
                 ++$at;
+            }
+        } elseif ($token->is(['class_exists', '\\class_exists'])) {
+            for ($asked = ''; $at < $end && !$tokens[$at]->is(';'); ++$at) {
+                $asked .= $tokens[$at]->text;
+            }
+            if (!preg_match('/^\\\\?class_exists\\([\\w\\\\]+::class\\)$/', $asked)) {
+                return false;
             }
         } elseif ($token->is(T_ATTRIBUTE)) {
             $at = closing($tokens, $at, ['[', T_ATTRIBUTE], [']']);

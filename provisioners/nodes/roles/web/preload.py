@@ -30,7 +30,7 @@ CLASSES = "/usr/lib/drucloud/classes.php"
 LOADER = "/usr/lib/drucloud/preload.php"
 UNIT = "php{{ php }}-fpm.service"
 PATHS = ("/", "/user/login", "/user/password")
-MORE = 1.05  # as many classes more, at least, are worth filling OPcache anew
+WORTH = 10  # files more, at least, are worth filling OPcache anew
 
 
 class PreloadError(Exception):
@@ -116,7 +116,7 @@ def learn(release: str, known: list[str] | None, host: str) -> str:
     if found["release"] != release:
         raise PreloadError("another release went live meanwhile")
     files = sorted({*found["files"], *(known or ())})
-    if known is not None and len(files) < MORE * len(known):
+    if known is not None and len(files) < len(known) + WORTH:
         return f"{len(known)} files of classes, and nothing worth adding"
     take(release, files, host)
     return f"{len(files)} files of classes"
