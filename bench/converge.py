@@ -38,6 +38,7 @@ BENCH = Path(__file__).parent
 TOOLS = ("drucloud", "pyinfra", "ansible")
 STAGES = ("first", "nothing", "one file")
 PARTS = ("first", "repeated")
+SETTLING_SECONDS = 1.0
 SETTINGS = {"site": "bench.example", "workers": 2, "somaxconn": 1024}
 
 
@@ -125,7 +126,8 @@ def wanted(revision: int) -> bundle.Bundle:
 
 
 def state(fleet: Fleet) -> list[str]:
-    """What all tools must agree on, a machine."""
+    """What all tools must agree on, a machine; a moment later, for nginx's old workers may still answer."""
+    time.sleep(SETTLING_SECONDS)
     steps = wanted(0).manifest["steps"]
     paths = [item["path"] for step in steps for kind in ("files", "directories") for item in step.get(kind, ())]
     files = [item["path"] for step in steps for item in step.get("files", ())]

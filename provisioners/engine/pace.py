@@ -34,19 +34,10 @@ class Pace:
     patience: float
     first_pause: float
     longest_pause: float
-    slowest: float
+    slowest: float = inf
 
 
-AWS = Pace(
-    poll=1.0,
-    gather=0.25,
-    visible=120.0,
-    in_use=1800.0,
-    patience=900.0,
-    first_pause=1.0,
-    longest_pause=30.0,
-    slowest=inf,
-)
+AWS = Pace(poll=1.0, gather=0.25, visible=120.0, in_use=1800.0, patience=900.0, first_pause=1.0, longest_pause=30.0)
 SANDBOX = Pace(
     poll=0.05,
     gather=0.02,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.request
 from collections.abc import Callable
@@ -22,6 +23,14 @@ network: {egress: director}
 web: {servers: 2}
 balancer: {kind: lvs}
 """
+
+CARRY_THE_SCHEDULER = {
+    "Take-over and its settings",
+    "IPVS and passing packets on",
+    "keepalived - who is master, which web servers answer",
+    "keepalived",
+}
+"""What changes on a director with the scheduler: its settings, the kernel module to load, keepalived and its reload."""
 
 LOGGED = "cut -d' ' -f1 /var/log/nginx/access.log | sort | uniq -c"
 """Run on a web server: who asked it, as nginx saw them."""
@@ -89,6 +98,14 @@ def test_the_site_answers_through_a_director_and_through_the_other_when_it_is_go
         assert "203.0.113.1" in said_on(target, step, LOGGED), "each web server sees visitors, and their own address"
     operator.run("replay", str(profile), "--target", "sandbox", "--display", "plain", "--yes").ok()
     assert holder(target) == master, "a replay takes the address from nobody"
+
+    profile.write_text(f"{PROFILE}director: {{scheduler: rr}}\n")
+    other = operator.run("replay", str(profile), "--target", "sandbox", "--display", "plain", "--yes").ok()
+    changed = re.findall(r"~ changed +(Configure [^:]*): ([^:]*): ", other.err)
+    assert {label for _, label in changed} == CARRY_THE_SCHEDULER, other.err
+    assert len({machine for machine, _ in changed}) == 2
+    assert set(re.findall(r"(\S+\.service): \w+", other.err)) == {"keepalived.service"}, other.err
+    assert holder(target) == master, "it is reloaded and not restarted"
 
     target.aws.client("ec2").stop_instances(InstanceIds=[master])
     until(60, lambda: holder(target) != master and way_out(target) != master)

@@ -45,9 +45,11 @@ def drive(argument: str, ready: str, acts: list[int | bytes]) -> tuple[int, byte
         ("wizard", "starter", [signal.SIGTERM], 143),
         ("wizard", "starter", [signal.SIGHUP], 129),
         ("wizard", "starter", [b"\x03", b"\x03"], 130),
+        ("wizard", "starter", [b"\x03", b"\x1b[C", b"\r"], 4),
         ("deploy", "safe point", [signal.SIGTERM], 143),
         ("deploy", "safe point", [signal.SIGHUP], 129),
         ("deploy", "safe point", [b"\x03", b"\x03"], 130),
+        ("deploy", "safe point", [b"\x03", b"d"], 0),
         ("deploy", "safe point", [b"d"], 0),
     ],
 )

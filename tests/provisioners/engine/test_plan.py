@@ -7,9 +7,11 @@ import pytest
 
 from profiles.errors import FailedError
 from provisioners.engine.lines import Lines, order
+from provisioners.engine.pace import pace_of
 from provisioners.engine.plan import Plan, PlanLine
 from provisioners.engine.request import Request
 from provisioners.engine.state import StepState
+from tests.provisioners.engine.cloud import KINDS
 from tests.provisioners.engine.lab import ID, Lab, starter
 
 
@@ -80,3 +82,12 @@ def test_a_kept_line_follows_what_a_step_found_out_only_where_it_changes_in_plac
     assert lines._as_it_turned_out(foreseen, before, {"Version": "1", "Name": "a"}).action == "keep"
     with pytest.raises(FailedError, match="Name changed while this ran"):
         lines._as_it_turned_out(kept, before, {"Version": "1", "Name": "b"})
+
+
+def test_the_expected_time_is_the_targets(tmp_path, monkeypatch):
+    """RDS takes ten minutes, and in the sandbox as long as a machine needs to boot."""
+    monkeypatch.setattr(KINDS["AWS::Fake::Net"], "expected_seconds", 600.0)
+    lab = Lab(tmp_path)
+    assert lab.plan(starter()).by_id["Net"].expected_seconds == pace_of("sandbox").slowest < 600.0
+    monkeypatch.setattr("tests.provisioners.engine.lab.ID", replace(ID, target="aws"))
+    assert lab.plan(starter()).by_id["Net"].expected_seconds == 600.0
