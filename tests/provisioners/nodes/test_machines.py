@@ -452,6 +452,18 @@ try:
 except preload.PreloadError as error:
     print(error)
 """
+# What the trial could declare is broken by the time FPM reads it.
+TAKE_LATE = TAKE.replace(
+    "try:",
+    """file, reload = preload.pathlib.Path("/run/broken.php"), preload.reload
+file.write_text("<?php class Whole {}")
+def late():
+    file.write_text("<?php class Broken {")
+    preload.reload = reload
+    reload()
+preload.reload = late
+try:""",
+)
 
 
 def declared(lab: "Lab") -> list[str]:
@@ -478,6 +490,8 @@ def test_classes_are_declared_beforehand_until_another_release_comes(lab: "Lab")
         lab.sh("web", f"{preload} --forget; echo '<?php class Broken {{' >/run/broken.php")
         assert lab.sh("web", "python3 -Wi -", TAKE.encode()).startswith("PHP cannot declare them")
         assert declared(lab) == [] and get(lab, "/canary.json?still").code == 200
+        assert lab.sh("web", "python3 -Wi -", TAKE_LATE.encode()).startswith("with them the site answered 50")
+        assert declared(lab) == [] and get(lab, "/canary.json?once-more").code == 200
 
         # Another release forgets them before it goes live.
         assert lab.sh("web", preload) == "1 files of classes"

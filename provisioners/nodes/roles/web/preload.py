@@ -84,8 +84,8 @@ def try_out(wanted: pathlib.Path) -> None:
 
 
 def reload() -> None:
-    """FPM starts its workers anew, with the list as it is."""
-    subprocess.run(["systemctl", "reload", UNIT], timeout=120, check=True)
+    """FPM starts its workers anew, with the list as it is; or starts at all, when the list before has ended it."""
+    subprocess.run(["systemctl", "reload-or-restart", UNIT], timeout=120, check=True)
 
 
 def take(release: str, files: list[str], host: str) -> None:
@@ -96,12 +96,14 @@ def take(release: str, files: list[str], host: str) -> None:
     write(draft, release, files)
     try_out(draft)
     draft.replace(LIST)
-    reload()
-    after = visit(host)
-    if after >= 500 > before:
+    try:
+        reload()
+        if (after := visit(host)) >= 500 > before:
+            raise PreloadError(f"with them the site answered {after}")
+    except (PreloadError, subprocess.SubprocessError):
         write(LIST, release, kept["files"] if kept["release"] == release else [])
         reload()
-        raise PreloadError(f"with them the site answered {after}")
+        raise
 
 
 def write(path: pathlib.Path, release: str, files: list[str]) -> None:
