@@ -13,6 +13,9 @@ RDS and ElastiCache refuse two hyphens in a row and one at the end. At most 31 c
 CLASS_PATTERN = r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$"
 """An EC2 class. Only its form is checked here: AWS sells new ones faster than a catalogue learns of them."""
 
+ARCHIVE_PATTERN = r"^(https?://[!-~]+|~?/.+)?$"
+"""An address, or a file's whole path: the engine may have been started from another folder."""
+
 REPOSITORY_PATTERN = (
     r"^(canary"
     r"|[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9._~/][!-~]*"

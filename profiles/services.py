@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from profiles.forms import CLASS_PATTERN
+from profiles.forms import ARCHIVE_PATTERN, CLASS_PATTERN
 from profiles.questions import Ask, Choice
 from profiles.sections import Section
 
@@ -52,6 +52,29 @@ class Search(Section):
         ),
         Field(ge=4, le=1000),
     ] = 20
+    archive: Annotated[
+        str,
+        Ask(
+            "Solr archive",
+            "search",
+            "Where Solr's release comes from: an address, or a file on this machine ('/…', '~/…'), which is then sent "
+            "to the search node. Empty: drucloud's cache folder if it lies there, else Apache's archive.",
+            "Apache keeps every release",
+            advanced=True,
+        ),
+        Field(pattern=ARCHIVE_PATTERN),
+    ] = ""
+    sha512: Annotated[
+        str,
+        Ask(
+            "SHA-512 of Solr",
+            "search",
+            "Of the archive, if it is not the release that drucloud knows; nothing else is ever unpacked.",
+            "that of Apache's release",
+            advanced=True,
+        ),
+        Field(pattern=r"^([0-9a-f]{128})?$"),
+    ] = ""
 
 
 class Files(Section):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from profiles.errors import DrucloudError
 from profiles.model import Profile
 from provisioners.aws import preflight_names, preflight_offers, preflight_rights, quotas
 from provisioners.aws.errors import classify, code, explain, message
@@ -17,6 +18,7 @@ from provisioners.blueprint.draft import Draft
 from provisioners.blueprint.lookups import Lookups
 from provisioners.debian import LEGACY, LEGACY_END_OF_LIFE
 from provisioners.engine.deployment import Deployment
+from provisioners.nodes import solr
 from provisioners.nodes.site import CANARY
 from provisioners.target import Target
 
@@ -88,6 +90,18 @@ def _sense(subject: Subject) -> Iterator[Finding]:
         yield finding("warn", what, do)
 
 
+def _solr(subject: Subject) -> Iterator[Finding]:
+    """Solr's release, as far as this machine has to bring it."""
+    wish, mode = subject.profile.search, subject.target.mode
+    if wish.kind != "solr" or mode == "rehearsal" or "SearchNode" in subject.standing:
+        return
+    try:
+        if solr.local_archive(wish.archive, wish.sha512) is None and mode == "machines":
+            solr.check_reachable(wish.archive)
+    except DrucloudError as error:
+        yield finding("fail", error.what, error.do)
+
+
 def _name_free(subject: Subject) -> Iterator[Finding]:
     if subject.standing:
         return
@@ -123,6 +137,7 @@ CHECKS: dict[str, Check] = {
     "the code can be served": _code,
     "the Drupal is supported": _drupal,
     "the choices make sense": _sense,
+    "Solr's release can be had": _solr,
     "the name is free": _name_free,
     "the bucket's name is free": _bucket_free,
     "the identity may do all that is needed": preflight_rights.actions,

@@ -26,4 +26,6 @@ def add(draft: Draft) -> None:
         "Search", "Search", "A", wish.instance_class, lookups.image_id_search, lookups.search_memory_mib,
         lookups.search_vcpu, wish.volume_gib,
     )  # fmt: skip
-    keepers.add(draft, keeper, {"VolumeId": keepers.volume_id(draft, "Search")}, [])
+    release = {"SolrArchive": wish.archive, "SolrSha512": wish.sha512}
+    given = {name: value for name, value in release.items() if value}
+    keepers.add(draft, keeper, {"VolumeId": keepers.volume_id(draft, "Search"), **given}, [])

@@ -116,13 +116,22 @@ def _teller(context: StepContext) -> OnEvent:
 
 def _bring_archive(context: StepContext, settings: Mapping[str, Any], connection: Connection) -> None:
     """Solr's release from this machine, where the search node is not to download it (nothing to do for other roles)."""
-    given = context.properties["Settings"]
-    if context.properties["Role"] != "search" or context.target.mode == "rehearsal":
+    mode, given = context.target.mode, context.properties["Settings"]
+    if context.properties["Role"] != "search" or mode == "rehearsal" or solr.stands(connection, settings):
         return
-    path = solr.local_archive(given.get("SolrArchive", ""), given.get("SolrSha512", ""))
+
+    def tell(text: str) -> None:
+        if context.stopping:
+            raise StoppedError
+        context.progress(text)
+
+    wish = (given.get("SolrArchive", ""), given.get("SolrSha512", ""))
+    path = solr.local_archive(*wish)
+    if path is None and mode == "machines":  # which have no way out
+        path = solr.download(*wish, tell)
     if path is not None:
-        context.progress(f"sending {path.name}")
-        solr.bring(connection, path, settings)
+        tell(f"sending {path.name}")
+        solr.bring(connection, path)
 
 
 class NodeStep:

@@ -12,7 +12,7 @@ import pytest
 from profiles import store
 from provisioners.aws import lookups, preflight, preflight_names, preflight_offers, preflight_rights, quotas
 from provisioners.aws.findings import Finding, Subject
-from provisioners.target import Target
+from provisioners.target import Mode, Target
 
 from .answers import answered, refusal
 from .stack import Stack
@@ -45,6 +45,23 @@ def test_nothing_is_wrong_with_the_presets_in_an_empty_account(preset: str, here
     one = subject(here, preset)
     found = bad(preflight.check(one.profile, here, one.lookups))
     assert [finding for finding in found if "mail.kind=ses has no effect" not in finding["what"]] == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "archive", "said"),
+    [
+        ("machines", "http://127.0.0.1:9/solr.tgz", "cannot be downloaded from here"),
+        ("machines", "/nowhere/solr.tgz", "There is no Solr archive at /nowhere/solr.tgz."),
+        ("aws", "/nowhere/solr.tgz", "There is no Solr archive at /nowhere/solr.tgz."),
+        ("aws", "http://127.0.0.1:9/solr.tgz", ""),  # the search node asks for it, through the NAT gateway
+        ("rehearsal", "http://127.0.0.1:9/solr.tgz", ""),
+    ],
+)
+def test_solrs_release_is_missed_before_anything_is_made(here: Target, mode: Mode, archive: str, said: str) -> None:
+    one = subject(replace(here, mode=mode), search__kind="solr", search__archive=archive)
+    found = bad(preflight.CHECKS["Solr's release can be had"](one))
+    assert [item["status"] for item in found] == (["fail"] if said else [])
+    assert all(said in item["what"] for item in found)
 
 
 def test_quotas_are_counted_from_the_whole_blueprint(here: Target) -> None:

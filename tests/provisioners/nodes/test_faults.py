@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,6 +51,26 @@ def file_step(path: str, source: str, validate: tuple[str, ...] = ()) -> dict[st
     return {"id": "file", "label": "File", "kind": "files", "files": [item], "validate": list(validate), **nothing}
 
 
+@contextmanager
+def interrupted(lab: "Lab", wanted: Bundle) -> Iterator[None]:
+    """A converge that begins before the block, which interrupts it, and has noticed after it."""
+    lost: list[BaseException] = []
+
+    def first() -> None:
+        try:
+            lab.converge(MACHINE, wanted)
+        except (DrucloudError, OSError, AssertionError) as error:
+            lost.append(error)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(60)
+    assert lost, "the converge did not notice"
+
+
 def test_a_full_disk_leaves_the_last_good_file(lab: "Lab") -> None:
     lab.sh(MACHINE, "mkdir -p /srv/small && mount -t tmpfs -o size=64k tmpfs /srv/small")
     lab.converge(MACHINE, bundle_of(file_step("/srv/small/a.conf", "a"), a=b"good\n"))
@@ -82,27 +103,47 @@ def test_an_unreachable_mirror_is_said_and_tried_again(lab: "Lab") -> None:
     assert lab.sh(MACHINE, "command -v tree") == "/usr/bin/tree"
 
 
+POLICY = "/usr/sbin/policy-rc.d"
+SERVED: tuple[dict[str, Any], ...] = (
+    {"id": "packages", "label": "Packages", "kind": "packages", "packages": ["at", "uuid-runtime"]},
+    {"id": "at", "label": "at", "kind": "service", "unit": "atd.service"},
+)
+
+
+def test_packages_start_no_service_of_the_bundle_and_a_killed_run_forbids_nothing(lab: "Lab") -> None:
+    asked = f"{POLICY} atd.service start; echo $?; {POLICY} --quiet atd start; echo $?; {POLICY} atd restart; echo $?"
+    hook = "/etc/apt/apt.conf.d/99slow"
+    lab.sh(MACHINE, f"echo 'DPkg::Pre-Invoke {{\"touch /run/installing; sleep 6\";}};' >{hook}")
+    with interrupted(lab, bundle_of(*SERVED)):
+        wait_for(lab, "test -e /run/installing")
+        assert lab.sh(MACHINE, asked).split() == ["101", "101", "0"]
+        lab.sh(MACHINE, f"kill -9 $(sed -n 's,^test -d /proc/\\([0-9]*\\).*,\\1,p' {POLICY}); rm {hook}")
+    assert lab.sh(MACHINE, asked).split() == ["0", "0", "0"]
+
+    lab.converge(MACHINE, bundle_of(*SERVED))
+    stands = lab.sh(MACHINE, f"systemctl is-active atd uuidd.socket; test -e {POLICY} || echo gone")
+    assert stands.split() == ["active", "active", "gone"]
+
+
+def test_a_service_is_started_by_its_own_step(lab: "Lab") -> None:
+    lab.sh(MACHINE, "DEBIAN_FRONTEND=noninteractive apt-get -qq purge at uuid-runtime && rm -f /run/installing")
+    done = lab.converge(MACHINE, bundle_of(*SERVED))
+    assert done.steps == {"packages": "changed", "at": "changed"}, "the package has started it"
+    # What the bundle does not speak of is the package's own affair.
+    assert lab.sh(MACHINE, "systemctl is-active atd uuidd.socket").split() == ["active", "active"]
+    assert set(lab.converge(MACHINE, bundle_of(*SERVED)).steps.values()) == {"ok"}
+
+
 def test_a_reboot_in_the_middle_is_resumed(lab: "Lab") -> None:
     slow = {"id": "slow", "label": "Slow", "kind": "command", "seconds": 120.0, "reload": [], "restart": []}
     run = ["sh", "-c", "touch /var/lib/begun; test -e /var/lib/again || { touch /var/lib/again; sleep 100; }"]
     wanted = bundle_of(
         file_step("/etc/faults.conf", "a"), {**slow, "run": run, "unless": ["test", "-e", "/var/lib/done"]}, a=b"a\n"
     )
-    lost: list[BaseException] = []
-
-    def first() -> None:
-        try:
-            lab.converge(MACHINE, wanted)
-        except (DrucloudError, OSError, AssertionError) as error:
-            lost.append(error)
-
-    thread = threading.Thread(target=first)
-    thread.start()
-    wait_for(lab, "test -e /var/lib/begun")
-    boot = lab.sh(MACHINE, "cat /proc/1/stat | cut -d' ' -f22")
-    lab.host.execute(MACHINE, ["systemctl", "reboot", "--force", "--force"])
-    thread.join(60)
-    assert lost, "the converge did not notice that its machine went away"
+    with interrupted(lab, wanted):
+        wait_for(lab, "test -e /var/lib/begun")
+        boot = lab.sh(MACHINE, "cat /proc/1/stat | cut -d' ' -f22")
+        lab.host.execute(MACHINE, ["systemctl", "reboot", "--force", "--force"])
     wait_for(lab, f"test \"$(cut -d' ' -f22 /proc/1/stat)\" != {boot} && systemctl is-active -q ssh")
     again = lab.converge(MACHINE, wanted)
     assert again.steps == {"file": "ok", "slow": "changed"}

@@ -494,6 +494,7 @@ def test_classes_are_declared_beforehand_until_another_release_comes(lab: "Lab")
         assert declared(lab) == [] and get(lab, "/canary.json?once-more").code == 200
 
         # Another release forgets them before it goes live.
+        lab.sh("web", f"{preload} --forget")
         assert lab.sh("web", preload) == "1 files of classes"
         (lab.folder / "work" / "web" / "other.txt").write_text("Another release.")
         lab.commit("Another release")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from profiles.errors import UsageError
+from profiles.errors import FailedError, UsageError
 from provisioners.nodes import role, solr
 
 
@@ -35,7 +35,8 @@ SHA512 = hashlib.sha512(ARCHIVE).hexdigest()
 
 class _Mirror(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.send_response(200)
+        self.send_response(200 if self.path == "/solr.tgz" else 404)
+        self.send_header("Content-Length", str(len(ARCHIVE)))
         self.end_headers()
         self.wfile.write(ARCHIVE)
 
@@ -50,6 +51,13 @@ def mirror() -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_address[1]}/solr.tgz"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """drucloud's cache folder."""
+    monkeypatch.setenv("DRUCLOUD_CACHE", str(tmp_path / "operator"))
+    return tmp_path / "operator"
 
 
 @pytest.fixture
@@ -116,16 +124,53 @@ def test_our_own_configuration_is_whole(program: ModuleType) -> None:
     assert program.validate() == 0
 
 
-def test_a_file_here_goes_before_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DRUCLOUD_CACHE", str(tmp_path))
+def test_a_file_here_goes_before_the_address(cache: Path, tmp_path: Path) -> None:
     assert solr.local_archive("", SHA512) is None
     assert solr.settings("", "")["solr_url"] == solr.URL
     assert solr.settings("https://mirror.example/solr.tgz", "")["solr_url"] == "https://mirror.example/solr.tgz"
-    cached = tmp_path / f"solr-{solr.VERSION}.tgz"
+    cached = cache / f"solr-{solr.VERSION}.tgz"
     cached.write_bytes(ARCHIVE)
-    assert solr.local_archive("", SHA512) == cached
+    assert solr.local_archive(str(cached), SHA512) == cached
     assert solr.local_archive("https://mirror.example/solr.tgz", SHA512) is None
     with pytest.raises(UsageError, match="not the pinned"):
         solr.local_archive("", "")
     with pytest.raises(UsageError, match="no Solr archive"):
         solr.local_archive(str(tmp_path / "missing.tgz"), "")
+
+
+def test_it_is_downloaded_here_once_for_machines_without_a_way_out(cache: Path, mirror: str) -> None:
+    said: list[str] = []
+    path = solr.download(mirror, SHA512, said.append)
+    assert path.read_bytes() == ARCHIVE
+    assert said == [f"downloading solr-{solr.VERSION}.tgz: 0 MiB of 0"]
+    assert solr.local_archive("", SHA512) == path
+    solr.check_reachable(mirror)
+    assert solr.download(mirror.replace("solr.tgz", "gone"), SHA512, said.append) == path
+    assert len(said) == 1
+    # Another release than Apache's does not stand in its place.
+    assert solr.local_archive("", "") is None
+
+
+def test_a_wrong_download_is_not_kept(cache: Path, mirror: str) -> None:
+    with pytest.raises(UsageError, match="not the pinned"):
+        solr.download(mirror, "", print)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_stopped_download_leaves_nothing(cache: Path, mirror: str) -> None:
+    def stop(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        solr.download(mirror, SHA512, stop)
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["/gone.tgz", "unreachable"])
+def test_what_cannot_be_downloaded_is_said_with_a_way_on(cache: Path, mirror: str, path: str) -> None:
+    url = "http://127.0.0.1:9/" if path == "unreachable" else mirror.replace("/solr.tgz", path)
+    for attempt in (lambda: solr.check_reachable(url), lambda: solr.download(url, SHA512, print)):
+        with pytest.raises(FailedError, match="cannot be downloaded from here") as raised:
+            attempt()
+        assert "search.archive" in raised.value.do and str(cache) in raised.value.do
+    assert list(cache.iterdir()) == []
