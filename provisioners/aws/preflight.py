@@ -93,11 +93,11 @@ def _sense(subject: Subject) -> Iterator[Finding]:
 def _solr(subject: Subject) -> Iterator[Finding]:
     """Solr's release, as far as this machine has to bring it."""
     wish, mode = subject.profile.search, subject.target.mode
-    if wish.kind != "solr" or mode == "rehearsal" or "SearchNode" in subject.standing:
+    if wish.kind != "solr" or mode == "rehearsal" or "SearchServer" in subject.standing:
         return
     try:
         if solr.local_archive(wish.archive, wish.sha512) is None and mode == "machines":
-            solr.check_reachable(wish.archive)
+            solr.check_reachable(wish.archive, wish.sha512)
     except DrucloudError as error:
         yield finding("fail", error.what, error.do)
 

@@ -36,7 +36,7 @@ import time
 
 TYPE_CHECKING = False  # typing, pathlib and tarfile take as long to import as all looking does when nothing changes
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import IO, Any
 
 DPKG = "/var/lib/dpkg"
@@ -46,6 +46,7 @@ STATE = "var/lib/drucloud"
 LOCK = "run/lock/drucloud-converge"
 ALIVE_SECONDS = 5.0
 LOCK_SECONDS = 1800.0
+DPKG_SECONDS = 600.0
 COMMAND_SECONDS = 900.0
 _ENABLED = (
     "enabled",
@@ -129,6 +130,21 @@ def last_line(text: str) -> str:
     """The last line that says something."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else ""
+
+
+def wait_for(lock: Callable[[IO[str], int], None], file: IO[str], seconds: float, events: Events, note: str) -> bool:
+    """Until ``lock`` (of ``fcntl``) has locked ``file``; ``note`` is said if not at once. Whether it was in time."""
+    until, said = time.monotonic() + seconds, False
+    while time.monotonic() < until:
+        try:
+            lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if not said:
+                events.send(note=note)
+                said = True
+            time.sleep(0.5)
+    return False
 
 
 def read(path: str) -> bytes:
@@ -260,14 +276,22 @@ class Converge:
         # On a fresh machine cloud-init may still hold dpkg (facts: cloud-init may finish after sshd).
         if os.path.exists("/usr/bin/cloud-init"):
             run(["cloud-init", "status", "--wait"])
-        wait = ["-o", "DPkg::Lock::Timeout=600"]
+        wait = ["-o", f"DPkg::Lock::Timeout={DPKG_SECONDS:.0f}"]
         # The installation reads the new lists itself: reading them here as well is half of an update's CPU.
         must(["apt-get", "-q", *wait, "-o", "pkgCacheFile::Generate=false", "update"])
         keep = ["-o", "Dpkg::Options::=--force-confold", "-o", "Dpkg::Options::=--force-confdef"]
         with self._not_started_by_packages():
+            self._wait_for_dpkg()
             must(["dpkg", "--configure", "-a"])  # what an interrupted run has left
             must(["apt-get", "-q", "-y", *wait, *keep, "install", "--no-install-recommends", *missing], seconds=3600)
         return True, f"installed {len(missing)} of {len(wanted)} packages"
+
+    def _wait_for_dpkg(self) -> None:
+        """Until nobody installs any more (unattended upgrades, a killed run's apt): apt waits by itself, dpkg fails."""
+        with open(f"{DPKG}/lock-frontend", "a") as lock:
+            said = "another program is installing packages here; waiting for it"
+            if not wait_for(fcntl.lockf, lock, DPKG_SECONDS, self.events, said):
+                raise StepError(f"another program has been installing packages for {DPKG_SECONDS:.0f} s")
 
     @contextlib.contextmanager
     def _not_started_by_packages(self) -> Iterator[None]:
@@ -527,20 +551,10 @@ def only_one(root: str, events: Events) -> Iterator[None]:
     """Hold the lock; wait for another run to end (its connection dropped, but it goes on)."""
     path = os.path.join(root, LOCK)
     os.makedirs(os.path.dirname(path), exist_ok=True)
+    said = "another converge is still running here; waiting for it"
     with open(path, "w") as lock:
-        until = time.monotonic() + LOCK_SECONDS
-        said = False
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise StepError("another converge has held the lock for half an hour") from None
-                if not said:
-                    events.send(note="another converge is still running here; waiting for it")
-                    said = True
-                time.sleep(0.5)
+        if not wait_for(fcntl.flock, lock, LOCK_SECONDS, events, said):
+            raise StepError("another converge has held the lock for half an hour")
         yield
 
 

@@ -71,15 +71,21 @@ def _kept(sha512: str) -> Path:
     return places.cache_root() / (_NAME if sha512 in ("", SHA512) else f"solr-{sha512[:16]}.tgz")
 
 
+def _is_kept(sha512: str) -> bool:
+    path = _kept(sha512)
+    return path.is_file() and _digest(path) == (sha512 or SHA512)
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha512").hexdigest()
 
 
-def check_reachable(archive: str) -> None:
-    """Raise ``FailedError`` unless the archive can be downloaded from here; nothing of it is."""
-    with _downloading(archive, seconds=8.0):
-        pass
+def check_reachable(archive: str, sha512: str) -> None:
+    """Raise ``FailedError`` unless :func:`download` has or could have the archive; nothing is downloaded."""
+    if not _is_kept(sha512):
+        with _downloading(archive, seconds=8.0):
+            pass
 
 
 def download(archive: str, sha512: str, progress: Callable[[str], None]) -> Path:
@@ -89,7 +95,7 @@ def download(archive: str, sha512: str, progress: Callable[[str], None]) -> Path
     ``progress`` raises ends it as well. Half an archive never stays.
     """
     path = _kept(sha512)
-    if path.is_file() and _digest(path) == (sha512 or SHA512):
+    if _is_kept(sha512):
         return path
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     found, done = hashlib.sha512(), 0

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from profiles import places
+
 ROOT = Path(__file__).resolve().parents[2]
 HOSTS = {"machine.disk", "machine.updates"}
 """Findings that tell of this host's disk, which the machines share, and of what Debian published since the image."""
@@ -51,13 +53,13 @@ class Operator:
     @property
     def environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(WITHOUT)}
-        cache = str(self.home / "cache") if self.user else os.environ.get("DRUCLOUD_CACHE", "")
+        cache = self.home / "cache" if self.user else places.cache_root()
         return {
             **kept,
             "HOME": str(self.home),
             "DRUCLOUD_STATE": str(self.home / "state"),
             "DRUCLOUD_CONFIG": str(self.home / "config"),
-            **({"DRUCLOUD_CACHE": cache} if cache else {}),
+            "DRUCLOUD_CACHE": str(cache),
             "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
             "AWS_EC2_METADATA_DISABLED": "true",

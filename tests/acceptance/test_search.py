@@ -50,7 +50,7 @@ def wish(address: str) -> tuple[str, ...]:
 
 def test_the_search_node_gets_its_release_from_here(operator: Operator, mirror: str) -> None:
     refused = operator.replay(*wish("http://127.0.0.1:9/solr.tgz"))
-    assert refused.code == 1
+    assert refused.code == 2
     assert "cannot be downloaded from here" in refused.err + refused.out
     assert operator.journalled() == 0, "something was begun"
 

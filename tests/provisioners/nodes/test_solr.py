@@ -140,12 +140,14 @@ def test_a_file_here_goes_before_the_address(cache: Path, tmp_path: Path) -> Non
 
 def test_it_is_downloaded_here_once_for_machines_without_a_way_out(cache: Path, mirror: str) -> None:
     said: list[str] = []
+    solr.check_reachable(mirror, SHA512)
     path = solr.download(mirror, SHA512, said.append)
     assert path.read_bytes() == ARCHIVE
     assert said == [f"downloading solr-{solr.VERSION}.tgz: 0 MiB of 0"]
     assert solr.local_archive("", SHA512) == path
-    solr.check_reachable(mirror)
-    assert solr.download(mirror.replace("solr.tgz", "gone"), SHA512, said.append) == path
+    gone = mirror.replace("solr.tgz", "gone")
+    solr.check_reachable(gone, SHA512)
+    assert solr.download(gone, SHA512, said.append) == path
     assert len(said) == 1
     # Another release than Apache's does not stand in its place.
     assert solr.local_archive("", "") is None
@@ -169,7 +171,7 @@ def test_a_stopped_download_leaves_nothing(cache: Path, mirror: str) -> None:
 @pytest.mark.parametrize("path", ["/gone.tgz", "unreachable"])
 def test_what_cannot_be_downloaded_is_said_with_a_way_on(cache: Path, mirror: str, path: str) -> None:
     url = "http://127.0.0.1:9/" if path == "unreachable" else mirror.replace("/solr.tgz", path)
-    for attempt in (lambda: solr.check_reachable(url), lambda: solr.download(url, SHA512, print)):
+    for attempt in (lambda: solr.check_reachable(url, SHA512), lambda: solr.download(url, SHA512, print)):
         with pytest.raises(FailedError, match="cannot be downloaded from here") as raised:
             attempt()
         assert "search.archive" in raised.value.do and str(cache) in raised.value.do
