@@ -66,8 +66,8 @@ class NodeStep(AWSObject):  # type: ignore[misc]
     ``warmer``  (on the admin node) ``DomainName``, ``Tls`` as for web, ``WarmNodes`` list of the web servers' private
                 addresses, ``WarmFront`` the CDN's name ("" = none), ``WarmScheme`` how visitors ask
     ``search``  ``VolumeId`` str ("" = the machine's own disk); ``SolrArchive`` str (an address, a path on the
-                operator's machine, "" = Apache's), ``SolrSha512`` str ("" = the pinned release's), ``SolrConfigset``
-                str ("drucloud" = ours). Solr listens on ``Host``, port 8983, core ``drupal``
+                operator's machine, "" = Apache's), ``SolrSha512`` str ("" = the pinned release's).
+                Solr listens on ``Host``, port 8983, core ``drupal``
     ``files``   ``VolumeId`` str; ``FilesServers`` list: both private addresses, in the same order on both. The two
                 steps must not wait for each other: they pair side by side. Ports 24007 and 49152-49251 between the
                 pair and from the web servers

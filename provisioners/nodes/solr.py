@@ -143,8 +143,19 @@ def stands(connection: Connection, node: Mapping[str, Any]) -> bool:
     return seen.code == 0 and seen.text == node["solr_sha512"]
 
 
-def bring(connection: Connection, path: Path) -> None:
-    """Stream the archive to the node."""
+def bring(connection: Connection, path: Path, progress: Callable[[str], None]) -> None:
+    """Stream the archive to the node; whatever ``progress`` raises ends it."""
     sudo = ["sudo", "-n"]
     connection.run([*sudo, "install", "-d", "-m", "0700", str(Path(_STAGED).parent)])
-    connection.run([*sudo, "install", "-m", "0600", "/dev/stdin", _STAGED], path.read_bytes())
+    half = f"{_STAGED}.half"
+    connection.run([*sudo, "install", "-m", "0600", "/dev/stdin", half], _blocks(path, progress))
+    connection.run([*sudo, "mv", "-f", half, _STAGED])
+
+
+def _blocks(path: Path, progress: Callable[[str], None]) -> Iterator[bytes]:
+    size, done = path.stat().st_size, 0
+    with path.open("rb") as archive:
+        while block := archive.read(_BLOCK):
+            progress(f"sending {path.name}: {done >> 20} of {size >> 20} MiB")
+            yield block
+            done += len(block)

@@ -14,7 +14,9 @@ import queue
 import shlex
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -172,26 +174,33 @@ class Connection:
         channel.settimeout(timeout)
         return channel
 
-    def start(self, argv: Sequence[str] | str, stdin: bytes = b"", timeout: float = CONNECT_SECONDS) -> Running:
-        """Start a command (within ``timeout`` seconds), feed it ``stdin`` and give a handle to read it."""
+    def start(
+        self, argv: Sequence[str] | str, stdin: bytes | Iterable[bytes] = b"", timeout: float = CONNECT_SECONDS
+    ) -> Running:
+        """Start a command (within ``timeout`` seconds), feed it ``stdin`` and give a handle to read it.
+
+        :param stdin: bytes, or blocks of them, made while they are sent. What making them raises ends the command, and
+            :meth:`Running.code` raises it.
+        """
         try:
             channel = self._transport().open_session(timeout=timeout)
             channel.exec_command(command_line(argv))
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise self._dropped(clean_line(str(error))) from error
-        return Running(self, channel, stdin)
+        return Running(self, channel, [stdin] if isinstance(stdin, bytes) else stdin)
 
     def run(
         self,
         argv: Sequence[str] | str,
-        stdin: bytes = b"",
+        stdin: bytes | Iterable[bytes] = b"",
         timeout: float = SILENCE_SECONDS,
         check: bool = True,
         starting: float = CONNECT_SECONDS,
     ) -> Result:
         """Run a command to its end.
 
-        :param timeout: longest silence in seconds, not the whole duration.
+        :param stdin: as in :meth:`start`.
+        :param timeout: longest silence in seconds, not the whole duration; while input is taken, nobody is silent.
         :param starting: how long the machine may take to say that it starts it.
         :param check: raise ``FailedError`` when the exit code is not 0.
         """
@@ -205,12 +214,18 @@ class Connection:
         return result
 
 
+class _EndedError(Exception):
+    """The far side takes no more input."""
+
+
 class Running:
     """A command that runs on the far side."""
 
-    def __init__(self, connection: Connection, channel: paramiko.Channel, stdin: bytes) -> None:
+    def __init__(self, connection: Connection, channel: paramiko.Channel, stdin: Iterable[bytes]) -> None:
         self._connection = connection
         self._channel = channel
+        self._fed = time.monotonic()
+        self._fault: Exception | None = None
         self.err = b""
         """The last part of standard error."""
         self._chunks: queue.Queue[bytes | None] = queue.Queue()
@@ -231,12 +246,27 @@ class Running:
         for thread in self._threads:
             thread.join(timeout=5)
 
-    def _feed(self, stdin: bytes) -> None:
+    def _feed(self, stdin: Iterable[bytes]) -> None:
         try:
-            self._channel.sendall(stdin)
-            self._channel.shutdown_write()
-        except OSError:
+            for block in stdin:
+                self._send(block)
+        except _EndedError:
             return  # the command ended without reading everything, or the connection dropped: the reader says which
+        except Exception as error:
+            self._fault = error
+            self._channel.close()
+            return
+        with suppress(OSError):  # as above
+            self._channel.shutdown_write()
+
+    def _send(self, block: bytes) -> None:
+        """In small parts: paramiko copies all that is left for every packet that it sends."""
+        for start in range(0, len(block), _CHUNK):
+            try:
+                self._channel.sendall(block[start : start + _CHUNK])
+            except OSError as error:
+                raise _EndedError from error
+            self._fed = time.monotonic()
 
     def _read_out(self) -> None:
         try:
@@ -259,6 +289,8 @@ class Running:
             try:
                 chunk = self._chunks.get(timeout=silence)
             except queue.Empty:
+                if time.monotonic() - self._fed < silence:
+                    continue
                 raise self._connection._dropped(f"nothing heard for {silence:.0f} s") from None
             if chunk is None:
                 return
@@ -275,7 +307,12 @@ class Running:
             yield rest.decode("utf-8", "replace")
 
     def code(self) -> int:
-        """The exit code, after everything was read; raises ``ReachError`` when the connection ended before it came."""
+        """The exit code, after everything was read.
+
+        Raises what its input raised, and ``ReachError`` when the connection ended before the code came.
+        """
+        if self._fault:
+            raise self._fault
         if not self._channel.status_event.wait(CONNECT_SECONDS) or self._channel.exit_status < 0:
             raise self._connection._dropped()
         self._threads[-1].join(timeout=5)

@@ -39,7 +39,6 @@ _SETTINGS: dict[str, tuple[str, Any]] = {
     "Nat": ("nat", False),
     "ProxyHops": ("proxy_hops", 0),
     "RealServers": ("real_servers", []),
-    "SolrConfigset": ("solr_configset", "drucloud"),
     "Tls": ("tls", "none"),
     "TrustedProxies": ("trusted_proxies", []),
     "VolumeId": ("volume_id", ""),
@@ -130,8 +129,7 @@ def _bring_archive(context: StepContext, settings: Mapping[str, Any], connection
     if path is None and mode == "machines":  # which have no way out
         path = solr.download(*wish, tell)
     if path is not None:
-        tell(f"sending {path.name}")
-        solr.bring(connection, path)
+        solr.bring(connection, path, tell)
 
 
 class NodeStep:

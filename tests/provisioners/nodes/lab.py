@@ -97,7 +97,6 @@ SETTINGS["search"] = {
     **solr.settings("", ""),
     "memory_mib": 2048,
     "private_address": ADDRESSES["search"],
-    "solr_configset": "drucloud",
     "volume_id": "",
 }
 

@@ -79,7 +79,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
         **_NODE,
         **solr.settings("", ""),
         "private_address": "10.0.1.31",
-        "solr_configset": "drucloud",
         "volume_id": "vol-0123456789abcdef0",
     },
     "warmer": {

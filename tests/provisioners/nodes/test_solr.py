@@ -1,11 +1,13 @@
 """Solr's release: whence it comes, and that nothing but the pinned one is ever unpacked."""
 
+import fnmatch
 import hashlib
 import importlib.util
 import io
 import json
 import tarfile
 import threading
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +17,8 @@ from typing import Any
 import pytest
 
 from profiles.errors import FailedError, UsageError
-from provisioners.nodes import role, solr
+from provisioners.nodes import bundle, role, solr
+from tests.provisioners.nodes.settings import SETTINGS
 
 
 def archive() -> bytes:
@@ -176,3 +179,36 @@ def test_what_cannot_be_downloaded_is_said_with_a_way_on(cache: Path, mirror: st
             attempt()
         assert "search.archive" in raised.value.do and str(cache) in raised.value.do
     assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"),
+    [
+        ("boost_document", "pfloat"),
+        ("boost_term", "weighted_words"),
+        ("ss_type", "string"),
+        ("sm_context_tags", "string"),
+        ("bs_status", "boolean"),
+        ("its_nid", "plong"),
+        ("ds_created", "pdate"),
+        ("access_node_grants", "pint"),
+        ("tm_X3b_en_body", "text_en"),
+        ("tos_X3b_pt_X2d_br_title", "text_pt_br"),
+        ("tum_X3b_de_body", "text_und"),
+        ("ts_X3b_ja_title", "text_und"),
+        ("tcngramm_X3b_und_title", "text_ngram"),
+        ("sort_X3b_de_title", "sorted_de"),
+        ("sort_X3b_ja_title", "sorted_und"),
+        ("spellcheck_und", "text_und"),
+        ("twm_suggest", "text_und"),
+        ("nobody_knows_this", "ignored"),
+    ],
+)
+def test_the_schema_has_the_fields_that_drupal_writes(field: str, kind: str) -> None:
+    """Names of search_api_solr 4.3, seen in its requests to a real Solr; the longest pattern decides, as in Solr."""
+    made = bundle.render("search", SETTINGS["search"])
+    schema = ElementTree.fromstring(made.files["files/srv/solr/data/configsets/drucloud/conf/schema.xml"])
+    patterns = {one.attrib["name"]: one.attrib["type"] for one in schema if one.tag in ("field", "dynamicField")}
+    fitting = [pattern for pattern in patterns if fnmatch.fnmatchcase(field, pattern)]
+    assert patterns[max(fitting, key=len)] == kind
+    assert kind in {one.attrib["name"] for one in schema if one.tag == "fieldType"}

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,35 @@ def test_five_megabytes_on_stderr_do_not_deadlock(connection: Connection) -> Non
 def test_five_megabytes_go_in_and_come_back(connection: Connection) -> None:
     sent = bytes(range(256)) * 20000
     assert connection.run(["cat"], sent).out == sent
+
+
+def test_paramiko_is_given_small_parts(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sendall copies all that is left with each packet: a release of 270 MiB in one piece took minutes of CPU."""
+    parts: list[int] = []
+    sendall = paramiko.Channel.sendall
+    monkeypatch.setattr(paramiko.Channel, "sendall", lambda self, part: parts.append(len(part)) or sendall(self, part))
+    assert connection.run(["wc", "-c"], bytes(5_000_000)).text.strip() == "5000000"
+    assert sum(parts) >= 5_000_000  # the server's own answer is among them
+    assert max(parts) <= 32768
+
+
+def test_input_made_while_it_is_sent_may_take_longer_than_a_silence(connection: Connection) -> None:
+    def blocks() -> Iterator[bytes]:
+        for _ in range(8):
+            time.sleep(0.1)
+            yield b"x" * 100_000
+
+    assert connection.run(["wc", "-c"], blocks(), timeout=0.4).text.strip() == "800000"
+
+
+def test_what_making_the_input_raises_ends_the_command(connection: Connection) -> None:
+    def blocks() -> Iterator[bytes]:
+        yield b"half"
+        raise LookupError("no more")
+
+    with pytest.raises(LookupError, match="no more"):
+        connection.run(["sh", "-c", "cat; sleep 20"], blocks())
+    assert connection.run(["echo", "still there"]).text == "still there\n"
 
 
 def test_a_silent_command_is_given_up(connection: Connection) -> None:

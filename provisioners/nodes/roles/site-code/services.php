@@ -27,6 +27,8 @@ if (isset($drucloud_services['search']) && $drucloud_has('search_api_solr')) {
     $config[$drucloud_server]['backend_config']['connector_config'] = [
       'scheme' => 'http',
       'host' => $drucloud_services['search']['host'],
+      // The machine's own configuration has the module's field names; it is not the one generated for this site.
+      'skip_schema_check' => TRUE,
       'port' => 8983,
       'path' => '/',
       'core' => 'drupal',
