@@ -46,8 +46,9 @@ def kinds(operator: Operator) -> Counter[str]:
 
 def test_an_engine_killed_at_any_moment_is_resumed_to_the_same_end(ordinary_user: Operator) -> None:
     ordinary_user.replay().ok()
-    whole = kinds(ordinary_user)
-    for events in (40, 150, 210, 260):
+    whole, events_of_a_run = kinds(ordinary_user), ordinary_user.journalled()
+    for share in (0.15, 0.45, 0.65, 0.8):
+        events = int(share * events_of_a_run)
         ordinary_user.run("destroy", "starter", "--yes").ok()
         assert kinds(ordinary_user) == {}
         ordinary_user.kill_engine_after(events)
